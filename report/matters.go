@@ -58,34 +58,6 @@ const (
 	mostMatterServers = 3       // lines of the same finding
 )
 
-// explained lists the findings that another finding of the same connection explains.
-var explained = map[record.FindingCode][]record.FindingCode{
-	record.FindingSynRetransmitted: {record.FindingUnanswered, record.FindingRefused, record.FindingUnreachable,
-		record.FindingAnsweredElsewhere, record.FindingTimestampBehind, record.FindingBadSynAck,
-		record.FindingSynAckChecksum, record.FindingChallenged, record.FindingTimeWaitRefused,
-		record.FindingBacklogOverflow},
-	record.FindingSynAckRetransmitted: {record.FindingEmbryonic, record.FindingAckNotAccepted,
-		record.FindingAckReset},
-	record.FindingUnanswered: {record.FindingAnsweredElsewhere, record.FindingTimestampBehind,
-		record.FindingBacklogOverflow},
-	record.FindingAckNotAccepted: {record.FindingBacklogOverflow},
-	record.FindingAckReset:       {record.FindingBacklogOverflow},
-	record.FindingReset: {record.FindingHalfOpen, record.FindingDataAfterClose, record.FindingCloseCrossed,
-		record.FindingAckReset},
-	record.FindingFinUnacknowledged: {record.FindingDataUnanswered, record.FindingKeepaliveUnanswered},
-}
-
-// explainedBy has the same by the code of the explaining finding.
-var explainedBy = func() map[string][]string {
-	codes := map[string][]string{}
-	for code, by := range explained {
-		for _, b := range by {
-			codes[code.String()] = append(codes[code.String()], b.String())
-		}
-	}
-	return codes
-}()
-
 // attempts are the findings that a flood or a scan causes by the thousand; the line of the flood or scan replaces them.
 var attempts = func() map[string]bool {
 	codes := map[string]bool{}
@@ -112,9 +84,7 @@ func (m *matters) add(c *record.Connection) {
 	for i := range c.Findings {
 		f := &c.Findings[i]
 		if f.Severity == record.Info || slices.ContainsFunc(c.Findings[:i], has(f.Code)) ||
-			len(c.Findings) > 1 && slices.ContainsFunc(explainedBy[f.Code], func(code string) bool {
-				return slices.ContainsFunc(c.Findings, has(code))
-			}) {
+			text.Explained(f.Code, c.Findings) {
 			continue
 		}
 		what := f.Code

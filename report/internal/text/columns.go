@@ -285,11 +285,17 @@ func findingsCell(c *record.Connection) Cell {
 			}
 		}
 	}
+	worst := slices.IndexFunc(counts[:], func(n int) bool { return n > 0 })
 	short := full[0]
+	if i := slices.IndexFunc(c.Findings, func(f record.Finding) bool {
+		return SeverityRank(f.Severity) == worst && !Explained(f.Code, c.Findings)
+	}); i >= 0 {
+		code := c.Findings[i].Code
+		short = full[slices.IndexFunc(full, func(s string) bool { return s == code || strings.HasPrefix(s, code+"×") })]
+	}
 	if len(full) > 1 {
 		short += " +" + strconv.Itoa(len(full)-1)
 	}
-	worst := slices.IndexFunc(counts[:], func(n int) bool { return n > 0 })
 	return Cell{strings.Join(full, " "), short, Severities[worst]}
 }
 
