@@ -1,5 +1,11 @@
 package query
 
+import (
+	"strings"
+
+	"github.com/tcplife/tcplife/report/internal/text"
+)
+
 // columns maps the names of a table's columns to expressions over the fields. Some columns have the name of a field,
 // such as client. An expression that compares such a name with a text or a number means the column.
 var columns = map[string]string{
@@ -25,4 +31,14 @@ var columns = map[string]string{
 	"server":        `server`,
 	"findings":      `map(findings, .code)`,
 	"encapsulation": `map(encapsulation, .kind)`,
+}
+
+// headed returns the column that a table calls by another name in its header: LASTED is duration.
+func headed(name string) string {
+	for _, c := range text.ConnectionColumns {
+		if strings.EqualFold(strings.ReplaceAll(c.Header.Full, " ", "_"), name) && columns[c.Name] != "" {
+			return c.Name
+		}
+	}
+	return ""
 }

@@ -219,6 +219,9 @@ func (u *understanding) meant(name string, among []string) string {
 	if len(ends) > 0 {
 		return "; did you mean " + strings.Join(ends, " or ") + "?"
 	}
+	if column := headed(name); column != "" && u.ofConnection() {
+		return fmt.Sprintf("; did you mean %q?", column)
+	}
 	if near := Nearest(name, among); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}

@@ -195,6 +195,8 @@ func TestConditionIsRefused(t *testing.T) {
 		{`client.ip == "10.0.0"`, `"10.0.0"`, `"10.0.0" is not an address`},
 		{`client.ip < "10.0.0.7"`, `< `, `client.ip is an address, and < does not apply to addresses`},
 		{`client == "x"`, `"x"`, `compare client with an address`},
+		{`RETR > 3`, `RETR `, `unknown name "RETR"; did you mean "retransmitted"?`},
+		{`lasted > 3s`, `lasted `, `unknown name "lasted"; did you mean "duration"?`},
 		{`outcome == "complet"`, `"complet"`,
 			`outcome is never "complet"; did you mean "complete"? It is one of complete, `},
 		{`handshake.outcome == "open"`, `"open"`,
