@@ -123,16 +123,14 @@ type comparing struct {
 
 // prepare checks the flags before a file is opened.
 func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, error) {
-	where := f.where
-	f.where = "" // its fields are not those of a connection's record
-	input, err := f.prepareInput(cmd)
+	input, err := f.prepareReading(cmd)
 	if err != nil {
 		return nil, err
 	}
 	r := &comparing{reading: input}
 	given := cmd.Flags().Changed
 	if given("where") {
-		if r.where, err = query.NewComparedWhere(where); err != nil {
+		if r.where, err = query.NewComparedWhere(f.where); err != nil {
 			return nil, &usageError{"--where: " + err.Error(), "docs/RECORD.md lists the fields of a compared record"}
 		}
 	}
@@ -291,7 +289,8 @@ func (f *compareFlags) newReporter(stdout io.Writer) comparedReporter {
 		return compared.NewJSONL(stdout)
 	}
 	width, color := f.look(stdout)
-	return compared.NewTable(stdout, compared.TableOptions{Width: width, Color: color, Top: f.top})
+	return compared.NewTable(stdout, compared.TableOptions{Width: width, Color: color, Top: f.top,
+		Chosen: f.where != ""})
 }
 
 // compare reads the captures and writes the comparison.
@@ -366,9 +365,9 @@ func (r *comparing) write(f *compareFlags, report comparedReporter, result *comp
 	case f.output == "json":
 		err = compared.WriteLadderJSON(r.stdout, result.Ladder)
 	default:
-		_, color := f.look(r.stdout)
+		width, color := f.look(r.stdout)
 		err = compared.WriteLadder(r.stdout, result.Ladder, result.Points,
-			compared.LadderOptions{Color: color, ASCII: f.ascii})
+			compared.LadderOptions{Width: width, Color: color, ASCII: f.ascii})
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,5 +90,30 @@ func goldenText(t *testing.T, path, got string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-update writes it anew):\n%s", path, diff)
+	}
+}
+
+// compare of IPv6, with long names of points, at three widths: no line is wider than the screen.
+func TestCompareLooks(t *testing.T) {
+	t.Parallel()
+	points := []string{"compare", "client-laptop-wifi=client.pcapng", "firewall-inside=fwin.pcapng",
+		"firewall-outside=fwout.pcapng", "server.pcapng"}
+	for _, width := range []int{80, 120, 200} {
+		var looks []byte
+		for _, args := range [][]string{points, append(slices.Clone(points), "--conn", "1")} {
+			cmd := exec.Command("tcplife", args...)
+			cmd.Dir, cmd.Env = "../../testdata/compare/ipv6", append(os.Environ(), fmt.Sprintf("COLUMNS=%d", width))
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			looks = append(looks, out...)
+		}
+		for line := range strings.Lines(string(looks)) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > width {
+				t.Errorf("a line of %d characters in a width of %d: %s", n, width, line)
+			}
+		}
+		goldenText(t, fmt.Sprintf("testdata/looks/compare-%d.txt", width), string(looks))
 	}
 }

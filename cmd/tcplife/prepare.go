@@ -16,8 +16,22 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// prepareInput checks the flags for the input before a file is opened.
+// prepareInput checks --where and the flags for the input before a file is opened.
 func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
+	r, err := f.prepareReading(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Flags().Changed("where") {
+		if r.where, err = query.NewWhere(f.where); err != nil {
+			return nil, &usageError{"--where: " + err.Error(), "tcplife fields lists the names"}
+		}
+	}
+	return r, nil
+}
+
+// prepareReading checks the flags for the input, but --where: its fields are not the same in all commands.
+func (f *readFlags) prepareReading(cmd *cobra.Command) (*reading, error) {
 	given := cmd.Flags().Changed
 	r := &reading{flags: f, stdin: cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 	var err error
@@ -33,12 +47,6 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	if given("count") && f.count == 0 {
 		return nil, &usageError{"--count must be at least 1", "without it all packets are read"}
 	}
-	if given("where") {
-		if r.where, err = query.NewWhere(f.where); err != nil {
-			return nil, &usageError{"--where: " + err.Error(), "tcplife fields lists the names"}
-		}
-	}
-
 	if r.options.MSL, err = parseMSL(f.msl); err != nil {
 		return nil, &usageError{fmt.Sprintf("--msl %q: %v", f.msl, err), ""}
 	}

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/compare")
 
-// stories are the examples of docs/COMPARE.md, each with captures at four points.
+// stories are the examples of docs/COMPARE.md and of tests, each with captures at four points.
 var stories = map[string]func(fw *pathsim.Box, outer *pathsim.Link, server *pathsim.Point, t *pathsim.Traffic){
 	"syn-ack-lost": func(fw *pathsim.Box, _ *pathsim.Link, _ *pathsim.Point, _ *pathsim.Traffic) {
 		n := 0
@@ -36,10 +36,20 @@ var stories = map[string]func(fw *pathsim.Box, outer *pathsim.Link, server *path
 	"clock": func(_ *pathsim.Box, _ *pathsim.Link, server *pathsim.Point, t *pathsim.Traffic) {
 		server.Offset, t.Exchanges = 7*time.Hour+1370*time.Millisecond, 2
 	},
+	"ipv6": func(fw *pathsim.Box, outer *pathsim.Link, _ *pathsim.Point, t *pathsim.Traffic) {
+		fw.Forget, outer.Loss, t.Idle, t.Exchanges = time.Minute, 0.05, 65*time.Second, 2
+	},
 	"late": func(_ *pathsim.Box, outer *pathsim.Link, server *pathsim.Point, t *pathsim.Traffic) {
 		server.From, outer.Loss, t.Exchanges = 60*time.Millisecond, 0.02, 3
 	},
 }
+
+// The sockets in the captures; those of IPv6 are as long as they can be.
+var (
+	client, server   = netip.MustParseAddr("10.1.0.2"), netip.MustParseAddrPort("203.0.113.10:8001")
+	client6, server6 = netip.MustParseAddr("2001:db8:1234:5678:9abc:def0:1234:5678"),
+		netip.MustParseAddrPort("[2001:db8:8765:4321:cba9:fed:8765:4321]:8443")
+)
 
 // TestStories checks that the captures of docs/COMPARE.md are those that the simulation makes.
 func TestStories(t *testing.T) {
@@ -54,8 +64,10 @@ func TestStories(t *testing.T) {
 		s.Path(points[0], inner, points[1], fw, points[2], outer, points[3])
 		for i := range 3 {
 			c := traffic
-			c.Client = netip.AddrPortFrom(netip.MustParseAddr("10.1.0.2"), uint16(40000+i))
-			c.Server = netip.MustParseAddrPort("203.0.113.10:8001")
+			c.Client, c.Server = netip.AddrPortFrom(client, uint16(40000+i)), server
+			if name == "ipv6" {
+				c.Client, c.Server = netip.AddrPortFrom(client6, uint16(40000+i)), server6
+			}
 			c.At = time.Duration(i) * 10 * time.Millisecond
 			s.Connect(c)
 		}

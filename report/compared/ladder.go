@@ -14,6 +14,7 @@ import (
 
 // LadderOptions say how a ladder is drawn.
 type LadderOptions struct {
+	Width int // characters in a line; 0 for no limit
 	Color bool
 	ASCII bool // without other characters
 }
@@ -26,11 +27,18 @@ var (
 	letters  = glyphs{line: "-", right: ">", left: "<", lost: "x", born: "*", gap: "?", fold: "..."}
 )
 
-// The widths of a lane and of what lies between two.
-const (
-	laneWidth  = 7
-	arrowWidth = 12
-)
+// A layout has the widths of the columns.
+type layout struct {
+	segment int // 0: the segment has a line of its own above the lanes
+	indent  int // of the lanes then
+	lane    int // the number of its packet at a point
+	arrow   int // between two points
+}
+
+// wide is the layout for lines that are long enough.
+var wide = layout{segment: 36, lane: 7, arrow: 12}
+
+const timeWidth = 12
 
 // Of a run of segments that passed everywhere, only the first and the last are shown.
 const (
@@ -46,6 +54,7 @@ func WriteLadder(w io.Writer, l *result.ComparedLadder, points []result.Point, o
 	if o.ASCII {
 		d.glyphs = letters
 	}
+	d.layout = d.fit()
 	d.head()
 	for i := 0; i < len(l.Journeys); {
 		run := i
@@ -71,11 +80,12 @@ func WriteLadder(w io.Writer, l *result.ComparedLadder, points []result.Point, o
 	if l.LeftOut > 0 {
 		d.line(text.Faint, "%12s  %s %s not kept", "", d.glyphs.fold, text.Counted(l.LeftOut, "more segment"))
 	}
+	d.legend()
 	d.states()
 	if story := Story(&l.Compared); len(story) > 0 {
 		d.out.WriteByte('\n')
 		for _, line := range story {
-			d.line(text.Calm, "%s", d.plain(line))
+			d.wrapped(text.Calm, d.plain(line))
 		}
 	}
 	_, err := w.Write(d.out.Bytes())
@@ -89,6 +99,46 @@ type drawing struct {
 	points  []result.Point
 	options LadderOptions
 	glyphs  glyphs
+	layout  layout
+}
+
+// fit chooses the widest layout that fits, or the narrowest one.
+func (d *drawing) fit() layout {
+	segment, packet, words := 0, 0, 0
+	for i := range d.ladder.Journeys {
+		j := &d.ladder.Journeys[i]
+		segment, words = max(segment, text.Width(segmentWords(j))), max(words, text.Width(verdictWords(j)))
+		for _, n := range j.Packets {
+			packet = max(packet, len(fmt.Sprint(n)))
+		}
+	}
+	layouts := []layout{
+		wide,
+		{segment: segment + 2, lane: packet + 2, arrow: wide.arrow},
+		{indent: timeWidth + 2, lane: packet + 2, arrow: wide.arrow},
+		{indent: 4, lane: packet + 1, arrow: 10},
+		{indent: 2, lane: packet + 1, arrow: 6},
+	}
+	for _, l := range layouts {
+		width := l.indent + len(d.points)*l.lane + (len(d.points)-1)*l.arrow
+		if l.segment > 0 {
+			width += timeWidth + 2 + l.segment + 2 + words
+		}
+		if d.options.Width == 0 || width <= d.options.Width {
+			return l
+		}
+	}
+	return layouts[len(layouts)-1]
+}
+
+// wrapped writes a text in lines of the width, all but the first a little further in.
+func (d *drawing) wrapped(tone text.Tone, s string) {
+	for i, line := range text.Wrap(strings.Split(s, " "), " ", max(d.options.Width-2, 0)) {
+		if i > 0 {
+			line = "  " + line
+		}
+		d.line(tone, "%s", line)
+	}
 }
 
 func (d *drawing) line(tone text.Tone, format string, args ...any) {
@@ -109,24 +159,39 @@ func (d *drawing) plain(s string) string {
 
 func (d *drawing) head() {
 	c := &d.ladder.Compared
-	d.line(text.Bold, "CONNECTION %d  %s", c.ID, d.plain(socket(&c.Client)+" → "+socket(&c.Server)))
+	for _, line := range pair(fmt.Sprintf("CONNECTION %d  ", c.ID), c, d.options.Width) {
+		d.line(text.Bold, "%s", d.plain(line))
+	}
 	d.line(text.Calm, "begins %s, numbers are counted from the ISNs", string(c.Start.Append(nil)))
 	d.out.WriteByte('\n')
 	lanes := ""
 	for i, p := range d.points {
-		name := p.Name
-		if text.Width(name) > laneWidth+arrowWidth-2 {
-			name = string([]rune(name)[:laneWidth+arrowWidth-3]) + d.plain("…")
+		name, most := p.Name, d.layout.lane+d.layout.arrow-2
+		if text.Width(name) > most {
+			cut := d.plain("…")
+			name = string([]rune(name)[:max(0, most-len([]rune(cut)))]) + cut
 		}
-		lanes += text.Pad(name, laneWidth)
 		if i < len(d.points)-1 {
-			lanes += strings.Repeat(" ", max(0, arrowWidth-max(0, text.Width(name)-laneWidth)))
+			name = text.Pad(name, d.layout.lane+d.layout.arrow)
 		}
+		lanes += name
 	}
-	d.line(text.Bold, "%12s  %s%s", "TIME", text.Pad("SEGMENT", segmentWidth), lanes)
+	if d.layout.segment == 0 {
+		d.line(text.Bold, "%*s  SEGMENT", timeWidth, "TIME")
+		d.line(text.Bold, "%*s%s", d.layout.indent, "", lanes)
+		return
+	}
+	d.line(text.Bold, "%*s  %s%s", timeWidth, "TIME", text.Pad("SEGMENT", d.layout.segment), lanes)
 }
 
-const segmentWidth = 36
+// pair names the sockets of a connection after a title, in two lines if they do not fit into one.
+func pair(title string, c *result.Compared, width int) []string {
+	line := title + socket(&c.Client) + " → " + socket(&c.Server)
+	if width == 0 || text.Width(line) <= width {
+		return []string{line}
+	}
+	return []string{title + socket(&c.Client), strings.Repeat(" ", max(0, len(title)-2)) + "→ " + socket(&c.Server)}
+}
 
 // ordinary reports whether a segment passed everywhere and neither opens nor closes the connection.
 func (d *drawing) ordinary(j *result.Journey) bool {
@@ -148,13 +213,6 @@ func (d *drawing) rung(j *result.Journey) {
 			first = t
 		}
 	}
-	what := strings.Join(j.Flags, ",") + fmt.Sprintf(" seq %d", j.Seq)
-	if j.Ack != nil {
-		what += fmt.Sprintf(" ack %d", *j.Ack)
-	}
-	if j.Len > 0 {
-		what += fmt.Sprintf(" len %d", j.Len)
-	}
 	tone := text.Calm
 	switch {
 	case slices.Contains(j.Verdicts, result.Lost), slices.Contains(j.Verdicts, result.Born):
@@ -162,12 +220,35 @@ func (d *drawing) rung(j *result.Journey) {
 	case len(j.Verdicts) > 0:
 		tone = text.Alert
 	}
+	at := float64(first-d.ladder.Compared.Start) / 1e9
+	if d.layout.segment == 0 {
+		d.line(tone, "%*.6f  %s  %s", timeWidth, at, segmentWords(j), verdictWords(j))
+		d.line(tone, "%*s%s", d.layout.indent, "", d.lanes(j))
+		return
+	}
+	d.line(tone, "%*.6f  %s%s  %s", timeWidth, at, text.Pad(segmentWords(j), d.layout.segment), d.lanes(j),
+		verdictWords(j))
+}
+
+// segmentWords describes a segment.
+func segmentWords(j *result.Journey) string {
+	what := strings.Join(j.Flags, ",") + fmt.Sprintf(" seq %d", j.Seq)
+	if j.Ack != nil {
+		what += fmt.Sprintf(" ack %d", *j.Ack)
+	}
+	if j.Len > 0 {
+		what += fmt.Sprintf(" len %d", j.Len)
+	}
+	return what
+}
+
+// verdictWords names what happened to a segment.
+func verdictWords(j *result.Journey) string {
 	var words []string
 	for _, v := range j.Verdicts {
 		words = append(words, string(v))
 	}
-	d.line(tone, "%12.6f  %s%s  %s", float64(first-d.ladder.Compared.Start)/1e9, text.Pad(what, segmentWidth),
-		d.lanes(j), strings.Join(words, ", "))
+	return strings.Join(words, ", ")
 }
 
 // lanes draws the packets at the points and the arrows between.
@@ -194,7 +275,7 @@ func (d *drawing) lanes(j *result.Journey) string {
 		case from < i && i < to:
 			cell = d.glyphs.gap
 		}
-		b.WriteString(text.Pad(cell, laneWidth))
+		b.WriteString(text.Pad(cell, d.layout.lane))
 		if i == len(d.points)-1 {
 			break
 		}
@@ -213,7 +294,7 @@ func (d *drawing) lanes(j *result.Journey) string {
 		case !right && i == to && born:
 			b.WriteString(d.broken(d.glyphs.left+d.half()+d.glyphs.born, false))
 		default:
-			b.WriteString(strings.Repeat(" ", arrowWidth))
+			b.WriteString(strings.Repeat(" ", d.layout.arrow))
 		}
 	}
 	return b.String()
@@ -229,8 +310,10 @@ func delay(j *result.Journey, left, right string, toRight bool) record.Duration 
 
 // arrow draws one with a text on it.
 func (d *drawing) arrow(b *strings.Builder, right bool, on string) {
-	on = d.plain(on)
-	line := strings.Repeat(d.glyphs.line, max(0, arrowWidth-3-text.Width(on)))
+	if on = d.plain(on); text.Width(on) > d.layout.arrow-3 {
+		on = ""
+	}
+	line := strings.Repeat(d.glyphs.line, max(0, d.layout.arrow-3-text.Width(on)))
 	half := len([]rune(line)) / 2
 	body := string([]rune(line)[:half]) + on + string([]rune(line)[half:])
 	if right {
@@ -241,15 +324,30 @@ func (d *drawing) arrow(b *strings.Builder, right bool, on string) {
 }
 
 // half is the line of an arrow that ends, or begins, in the middle.
-func (d *drawing) half() string { return strings.Repeat(d.glyphs.line, arrowWidth/2-3) }
+func (d *drawing) half() string { return strings.Repeat(d.glyphs.line, max(0, d.layout.arrow/2-3)) }
 
 // broken puts a half arrow on the left or on the right of its lane.
 func (d *drawing) broken(arrow string, right bool) string {
 	if right {
 		const gap = 2
-		return strings.Repeat(" ", arrowWidth-gap-text.Width(arrow)) + arrow + strings.Repeat(" ", gap)
+		return strings.Repeat(" ", d.layout.arrow-gap-text.Width(arrow)) + arrow + strings.Repeat(" ", gap)
 	}
-	return text.Pad(arrow, arrowWidth)
+	return text.Pad(arrow, d.layout.arrow)
+}
+
+// legend says what the columns and the signs in them mean.
+func (d *drawing) legend() {
+	signs := ""
+	for _, sign := range []struct{ glyph, means string }{
+		{d.glyphs.lost, "lost"}, {d.glyphs.born, "born"}, {d.glyphs.gap, "passed, but not captured"},
+	} {
+		if slices.ContainsFunc(d.ladder.Journeys, func(j result.Journey) bool {
+			return strings.Contains(d.lanes(&j), sign.glyph)
+		}) {
+			signs += "; " + sign.glyph + " " + sign.means
+		}
+	}
+	d.wrapped(text.Faint, "Below each point: the packet's number there"+signs)
 }
 
 // states writes the states of both ends, as the points nearest to them saw these.
@@ -271,6 +369,6 @@ func (d *drawing) states() {
 		if len(list) == 0 {
 			list = []string{"nothing known"}
 		}
-		d.line(text.Calm, "%s, as %s saw it: %s", side.name, side.Point, strings.Join(list, ", "))
+		d.wrapped(text.Calm, fmt.Sprintf("%s, as %s saw it: %s", side.name, side.Point, strings.Join(list, ", ")))
 	}
 }

@@ -32,6 +32,8 @@ type TableOptions struct {
 	Width int  // characters in a line; 0 for no limit
 	Color bool // with ANSI colours
 	Top   int  // connections; 0 for all of them, which are then kept in memory
+	// Chosen says that Connection gets only some of the connections, those of --where.
+	Chosen bool
 }
 
 // DefaultTop is a sensible TableOptions.Top for a terminal.
@@ -60,7 +62,7 @@ func (t *Table) Connection(c *result.Compared) error {
 	}
 	at := text.Rank{Key: math.MaxInt64 - score(list), ID: c.ID}
 	t.connections.Offer(at, func() []string {
-		head := fmt.Sprintf("%d  %s → %s", c.ID, socket(&c.Client), socket(&c.Server))
+		head := strings.Join(pair(fmt.Sprintf("%d  ", c.ID), c, t.options.Width), "\n")
 		return append([]string{head}, Story(c)...)
 	})
 	return nil
@@ -84,7 +86,7 @@ func (t *Table) Finish(e *Ending) error {
 			return err
 		}
 	}
-	t.list(&out)
+	t.list(&out, &e.Comparison)
 	_, err := t.w.Write(out.Bytes())
 	return err
 }
@@ -127,6 +129,10 @@ func (t *Table) words(e *Ending) []string {
 	}
 	lines := []string{fmt.Sprintf("%d points, %s in common, %s of them affected.", c.Points,
 		text.Counted(c.Connections, "connection"), text.Count(c.Affected))}
+	chosen := t.connections.Total + t.quiet
+	if t.options.Chosen {
+		lines = append(lines, "--where chose "+text.Count(chosen)+".")
+	}
 	if n := c.TwoConnections; n > 0 {
 		lines = append(lines,
 			sentence(text.Counted(n,
@@ -142,7 +148,7 @@ func (t *Table) words(e *Ending) []string {
 	if more := len(told) - most; more > 0 {
 		lines = append(lines, fmt.Sprintf("… and %d more kinds of events.", more))
 	}
-	if len(told) == 0 {
+	if len(told) == 0 && (chosen > 0 || !t.options.Chosen) {
 		var changes []result.Change
 		for _, stretch := range e.Path {
 			changes = append(changes, stretch.Always...)
@@ -154,7 +160,11 @@ func (t *Table) words(e *Ending) []string {
 		case len(changes) > 0:
 			changed = "only the TTL changed"
 		}
-		lines = append(lines, "Every segment passed every point, and "+changed+".")
+		of := ""
+		if t.options.Chosen {
+			of = " of these"
+		}
+		lines = append(lines, "Every segment"+of+" passed every point, and "+changed+".")
 	}
 	for i := range e.Points {
 		for _, b := range e.Points[i].Blind {
@@ -165,8 +175,24 @@ func (t *Table) words(e *Ending) []string {
 	return lines
 }
 
+// heading writes the title of a table that --where does not apply to.
+func (t *Table) heading(out *bytes.Buffer, title string) {
+	title = t.paint(text.Bold, title)
+	if t.options.Chosen {
+		title += text.Gap + t.paint(text.Faint, "of all connections, not only those of --where")
+	}
+	out.WriteString(title + "\n")
+}
+
+// legend explains the table above it.
+func (t *Table) legend(out *bytes.Buffer, s string) {
+	for _, line := range text.Wrap(strings.Split(s, " "), " ", t.options.Width) {
+		out.WriteString(t.paint(text.Faint, line) + "\n")
+	}
+}
+
 func (t *Table) points(out *bytes.Buffer, e *Ending) error {
-	out.WriteString(t.paint(text.Bold, fmt.Sprintf("POINTS %d", len(e.Points))) + "\n")
+	t.heading(out, fmt.Sprintf("POINTS %d", len(e.Points)))
 	g := text.Grid{
 		Columns: []text.GridColumn{
 			{Name: "name", Header: text.Cell{Full: "POINT"}},
@@ -209,7 +235,11 @@ func (t *Table) points(out *bytes.Buffer, e *Ending) error {
 			text.Some(p.Alone),
 		})
 	}
-	return g.Draw(out, t.options.Width, t.options.Color)
+	if err := g.Draw(out, t.options.Width, t.options.Color); err != nil {
+		return err
+	}
+	t.legend(out, "CLOCK AHEAD: of the first point's clock, and by how much (±) that may be wrong")
+	return nil
 }
 
 // signed is a duration with its sign.
@@ -221,7 +251,7 @@ func signed(d record.Duration) string {
 }
 
 func (t *Table) path(out *bytes.Buffer, e *Ending) error {
-	out.WriteString(t.paint(text.Bold, fmt.Sprintf("PATH %d", len(e.Path)/2)) + "\n")
+	t.heading(out, fmt.Sprintf("PATH %d", len(e.Path)/2))
 	g := text.Grid{
 		Columns: []text.GridColumn{
 			{Name: "stretch", Header: text.Cell{Full: "STRETCH"}},
@@ -266,7 +296,20 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 			{Full: cmp.Or(strings.Join(always, ", "), text.Unknown)},
 		})
 	}
-	return g.Draw(out, t.options.Width, t.options.Color)
+	if err := g.Draw(out, t.options.Width, t.options.Color); err != nil {
+		return err
+	}
+	var words []string
+	if slices.ContainsFunc(e.Path, func(s result.Stretch) bool { return s.Lost > 0 }) {
+		words = append(words, "LOST: seen before the stretch and not after it")
+	}
+	if slices.ContainsFunc(e.Path, func(s result.Stretch) bool { return s.Born > 0 }) {
+		words = append(words, "BORN: seen after it and not before")
+	}
+	if len(words) > 0 {
+		t.legend(out, strings.Join(words, "; "))
+	}
+	return nil
 }
 
 // alwaysWords returns a change in a few characters.
@@ -284,11 +327,15 @@ func alwaysWords(ch *result.Change) string {
 	return string(ch.Field)
 }
 
-func (t *Table) list(out *bytes.Buffer) {
+func (t *Table) list(out *bytes.Buffer, c *result.Comparison) {
 	total := t.connections.Total
 	rows := t.connections.Sorted()
 	if total > 0 {
-		out.WriteString("\n" + t.paint(text.Bold, "CONNECTIONS "+text.Count(total)) + text.Gap +
+		count := text.Count(total)
+		if t.options.Chosen {
+			count += " of " + text.Count(c.Connections+c.TwoConnections)
+		}
+		out.WriteString("\n" + t.paint(text.Bold, "CONNECTIONS "+count) + text.Gap +
 			t.paint(text.Faint, "worst first") + "\n")
 	}
 	for _, lines := range rows {
