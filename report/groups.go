@@ -171,7 +171,7 @@ func groupGrid(what string) text.Grid {
 			{Name: "group", Header: text.Cell{Full: what}}, right("connections", "CONNS"), right("errors", "ERRORS"),
 			right("warnings", "WARNINGS"), right("complete", "COMPLETE"), right("failed", "FAILED"),
 			right("closed", "CLOSED"), right("reset", "RESET"), right("retransmitted", "RETR"), right("p50", "RTT P50"),
-			right("p99", "P99"),
+			right("p99", "RTT P99"),
 		},
 		Steps: []text.Step{text.Shorten("group"), text.Drop("p50"), text.Drop("closed"), text.Drop("p99"),
 			text.Drop("retransmitted"), text.Drop("complete")},
