@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/distance"
+	"github.com/tcplife/tcplife/analyzer/internal/lines"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
@@ -22,21 +23,21 @@ type attempt struct {
 	at       int64
 	heard    int64 // the clock at the last packet
 	seq, len uint32
-	syn      line
+	syn      lines.Line
 }
 
 // segment sets seg to the SYN.
 func (e *attempt) segment(seg *flows.Segment) {
 	seg.Packet, seg.Time, seg.Key = e.packet, e.at, e.key
-	seg.Seq, seg.Len, seg.Ack = e.seq, e.len, uint32(e.syn.passed)
-	e.syn.read(seg)
+	seg.Seq, seg.Len, seg.Ack = e.seq, e.len, uint32(e.syn.Passed)
+	e.syn.Read(seg)
 }
 
 // self reports that the SYN went to the socket that sent it.
 func (e *attempt) self() bool { return e.key.A == e.key.B && e.key.APort == e.key.BPort }
 
 // opener is the end that sent the SYN.
-func (e *attempt) opener() int { return e.syn.sender() }
+func (e *attempt) opener() int { return e.syn.Sender() }
 
 // deadline is when the analyzer gives up the attempt.
 func (e *attempt) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
@@ -56,10 +57,8 @@ type slim struct {
 	digest, tsVal uint32
 	addrs         [2]uint32 // the last four bytes, little-endian
 	ports         [2]uint16
-	mss, options  uint16 // line.behind, line.len
-	window, ipid  uint16
-	headers, ttl  uint8
-	flags, marks  uint8
+	mss, options  uint16 // Line.Behind, Line.Len
+	traits        lines.Traits
 }
 
 // isWide marks the numbers of attempts in wide.
@@ -68,17 +67,16 @@ const isWide = 1 << 31
 // put stores an attempt and returns its number.
 func (t *attempts) put(e *attempt) uint32 {
 	k, l := &e.key, &e.syn
-	if k.V6 || k.Domain != 0 || e.len > 0 || l.tsEcr != 0 || e.heard != e.at {
+	if k.V6 || k.Domain != 0 || e.len > 0 || l.TSEcr != 0 || e.heard != e.at {
 		n := t.wide.Take()
 		*t.wide.At(n) = *e
 		return n | isWide
 	}
 	n := t.slim.Take()
 	s := t.slim.At(n)
-	s.at, s.packet, s.seq, s.ack, s.digest, s.tsVal = e.at, e.packet, e.seq, uint32(l.passed), l.digest, l.tsVal
+	s.at, s.packet, s.seq, s.ack, s.digest, s.tsVal = e.at, e.packet, e.seq, uint32(l.Passed), l.Digest, l.TSVal
 	s.addrs[0], s.addrs[1], s.ports[0], s.ports[1] = last4(&k.A), last4(&k.B), k.APort, k.BPort
-	s.mss, s.options, s.window, s.ipid, s.headers, s.ttl = l.behind, l.len, l.window, l.ipid, l.headers, l.ttl
-	s.flags, s.marks = l.flags, l.marks
+	s.mss, s.options, s.traits = l.Behind, l.Len, l.Traits
 	return n
 }
 
@@ -93,8 +91,8 @@ func (t *attempts) read(n uint32, e *attempt) {
 	k.APort, k.BPort = s.ports[0], s.ports[1]
 	setMapped(&k.A, s.addrs[0])
 	setMapped(&k.B, s.addrs[1])
-	l.passed, l.digest, l.tsVal, l.behind, l.len = uint64(s.ack), s.digest, s.tsVal, s.mss, s.options
-	l.window, l.ipid, l.headers, l.ttl, l.flags, l.marks = s.window, s.ipid, s.headers, s.ttl, s.flags, s.marks
+	l.Passed, l.Digest, l.TSVal, l.Behind, l.Len = uint64(s.ack), s.digest, s.tsVal, s.mss, s.options
+	l.Traits = s.traits
 }
 
 // last returns the packet of an attempt's SYN, and when the attempt was heard last.
@@ -142,7 +140,7 @@ func (t *attempts) load(n uint32) uint32 {
 		return 0
 	}
 	s := t.slim.At(n)
-	return s.seq + uint32(s.marks) // it may span two cache lines
+	return s.seq + uint32(s.traits) // it may span two cache lines
 }
 
 // squeeze does what Slabs.Squeeze does.
@@ -174,7 +172,7 @@ func (t *attempts) used() uint64 {
 
 // createAttempt stores an attempt, if the segment is a SYN that attempts can hold.
 func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
-	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !fits(syn) {
+	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !lines.Fits(syn) {
 		return false
 	}
 	a.live.Begun++
@@ -187,8 +185,8 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	p := a.table.places.At(n)
 	var e attempt
 	e.key, e.packet, e.at, e.heard, e.seq, e.len = syn.Key, syn.Packet, syn.Time, a.now(), syn.Seq, syn.Len
-	e.syn.passed = uint64(syn.Ack)
-	e.syn.set(syn)
+	e.syn.Passed = uint64(syn.Ack)
+	e.syn.Set(syn)
 	p.where, p.kind = a.table.attempts.put(&e), kindAttempt
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
@@ -268,9 +266,8 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 // likeness is everything that determines the record of an attempt, except sockets, numbers and times. It is packed into
 // words, because a processor stalls when it compares in one piece what it has just written in several.
 type likeness struct {
-	syn uint64 // len, and line.behind, line.len: its options
-	// headers, flags, marks (without the sender), and whether it has IPv6, window 0, an address of no host
-	looks uint64
+	syn   uint64 // len, and Line.Behind, Line.Len: its options
+	looks uint64 // Traits.Kind, and whether it has IPv6, window 0, an address of no host
 	by    record.EndedBy
 	slice int // of the journal: each slice begins with its own model
 }
@@ -278,9 +275,17 @@ type likeness struct {
 // likeness sets of to the likeness of an attempt.
 func (a *Analyzer) likeness(of *likeness, e *attempt, by record.EndedBy) {
 	l := &e.syn
-	of.syn = uint64(e.len)<<32 | uint64(l.behind)<<16 | uint64(l.len)
-	of.looks = uint64(l.headers) | uint64(l.flags)<<8 | uint64(l.marks&^markFromB)<<16 |
-		uint64(bit(e.key.V6)|bit(l.window == 0)<<1|bit(!e.key.Hosts())<<2)<<24
+	of.syn = uint64(e.len)<<32 | uint64(l.Behind)<<16 | uint64(l.Len)
+	of.looks = l.Traits.Kind()
+	if e.key.V6 {
+		of.looks |= 1
+	}
+	if l.Window() == 0 {
+		of.looks |= 2
+	}
+	if !e.key.Hosts() {
+		of.looks |= 4
+	}
 	if of.by = by; a.journal != nil {
 		of.slice = a.journal.slice
 	}

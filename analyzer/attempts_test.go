@@ -3,6 +3,7 @@ package analyzer
 import (
 	"testing"
 
+	"github.com/tcplife/tcplife/analyzer/internal/lines"
 	"github.com/tcplife/tcplife/flows"
 	"pgregory.net/rapid"
 )
@@ -23,9 +24,8 @@ func TestAttemptsKeepAll(t *testing.T) {
 			key: flows.Key{A: mapped(10 | u32("a")<<8), B: mapped(11 | u32("b")<<8),
 				APort: u16("port of a"), BPort: u16("port of b")},
 			packet: rapid.Uint64().Draw(t, "packet"), at: rapid.Int64().Draw(t, "at"), seq: u32("seq"),
-			syn: line{passed: uint64(u32("ack")), digest: u32("digest"), tsVal: u32("ts"), behind: u16("mss"),
-				len: u16("options"), window: u16("window"), ipid: u16("id"), headers: uint8(u16("headers")),
-				ttl: uint8(u16("ttl")), flags: uint8(u16("flags")), marks: uint8(u16("marks"))},
+			syn: lines.Line{Passed: uint64(u32("ack")), Digest: u32("digest"), TSVal: u32("ts"), Behind: u16("mss"),
+				Len: u16("options"), Traits: lines.Traits(rapid.Uint64().Draw(t, "traits"))},
 		}
 		e.heard = e.at
 		if rarely("v6") {
@@ -38,7 +38,7 @@ func TestAttemptsKeepAll(t *testing.T) {
 			e.len = 1
 		}
 		if rarely("echo") {
-			e.syn.tsEcr = 1
+			e.syn.TSEcr = 1
 		}
 		if rarely("heard later") {
 			e.heard++

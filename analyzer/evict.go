@@ -18,7 +18,7 @@ func (a *Analyzer) footprint() uint64 {
 	return a.evictions.tags.Size() + a.table.arena.Used + uint64(a.table.live)*placeBytes +
 		a.table.attempts.used() +
 		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) +
-		a.table.blocks.Live()*uint64(unsafe.Sizeof(block{})) +
+		a.table.chains.Used() +
 		uint64(a.table.awake.live())*uint64(unsafe.Sizeof(connection{}))
 }
 

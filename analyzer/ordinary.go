@@ -1,12 +1,11 @@
 package analyzer
 
 import (
-	"encoding/binary"
 	"math"
-	"math/bits"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/distance"
+	"github.com/tcplife/tcplife/analyzer/internal/lines"
 	"github.com/tcplife/tcplife/analyzer/internal/usage"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -25,32 +24,19 @@ type ordinary struct {
 	late    uint32    // by how many ns the clock was beyond that time
 	packets uint32    // from the SYN to the last segment
 	asked   uint32    // number of the attempt
-	last    uint32    // block of stored lines, 0 for none
 	next    [2]uint32 // SND.NXT of each end
-	behind  [2]uint16 // octets of its peer that each end has not acknowledged, or more
-	closing uint32    // ns from the second FIN to what acknowledges it
-	states  [2]tcpstate.State
-	count   uint8 // stored lines
-	used    uint8 // bytes of the last block
-	coding
+	// behind is how many octets of its peer each end has not acknowledged, or more. In a connection that waits, it is
+	// what setClosing writes.
+	behind [2]uint16
+	states [2]tcpstate.State
+	lines.Chain
 }
-
-// block holds some bytes of the stored lines of a connection. A line may begin in one block and end in the next.
-type block struct {
-	bytes  [28]byte
-	before uint32 // block, 0 for none
-}
-
-const (
-	blockBytes = uint8(len(block{}.bytes))
-	mostBlocks = (maxLines*lineBytes + int(blockBytes) - 1) / int(blockBytes)
-)
 
 // stored is what an ordinary connection was stored as.
 type stored struct {
 	attempt
 	irs   uint32 // ISS of the end that has answered
-	lines [maxLines]line
+	lines [lines.Most]lines.Line
 }
 
 // tryExpected processes a segment if it is the expected next one at a place. Otherwise it does nothing.
@@ -74,8 +60,8 @@ func (a *Analyzer) tryExpected(n uint32, seg *flows.Segment) bool {
 func (a *Analyzer) tryBegin(n uint32, p *place, seg *flows.Segment) bool {
 	var e attempt
 	a.table.attempts.read(p.where, &e)
-	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self() &&
-		!e.syn.stampedZero()
+	asks := e.len == 0 && e.syn.Window() != 0 && e.syn.Checksum() != flows.ChecksumWrong && !e.self() &&
+		(!e.syn.Stamped() || e.syn.TSVal != 0)
 	client, server := e.opener(), 1-e.opener()
 	if !asks || sender(seg) == client || seg.Flags&^flows.ECE != flows.SYN|flows.ACK || seg.Ack != e.seq+1 ||
 		seg.Len > 0 {
@@ -83,8 +69,8 @@ func (a *Analyzer) tryBegin(n uint32, p *place, seg *flows.Segment) bool {
 	}
 	number := a.table.ordinary.Take()
 	o := a.table.ordinary.At(number)
-	*o = ordinary{lastAt: e.at, asked: p.where, used: blockBytes}
-	o.begin(&e.syn)
+	*o = ordinary{lastAt: e.at, asked: p.where}
+	o.Begin(&e.syn)
 	o.next[client], o.next[server] = e.seq+1, seg.Seq+1
 	o.states[client], o.states[server] = tcpstate.SynSent, tcpstate.SynRcvd
 	if !a.canStore(o, seg, e.packet) {
@@ -152,13 +138,14 @@ func (a *Analyzer) tryContinue(n uint32, p *place, seg *flows.Segment) bool {
 		told.attempt.SynAckAt, told.attempt.AckAt = o.lastAt, seg.Time
 		a.enter(told)
 	}
-	if y == tcpstate.Closed {
-		o.closing = uint32(seg.Time - o.lastAt)
-	}
+	closing := seg.Time - o.lastAt
 	a.write(o, seg, id, uint16(behind))
-	sent := seg.Len + uint32(bit(fin))
+	sent := seg.Len + uint32(seg.Flags&flows.FIN)
 	o.next[from] += sent
 	o.behind[from], o.behind[to] = uint16(behind), uint16(min(uint32(o.behind[to])+sent, math.MaxUint16))
+	if y == tcpstate.Closed {
+		o.setClosing(uint32(closing))
+	}
 	if x != o.states[from] || y != o.states[to] {
 		o.standing().count(&a.live, ^uint64(0)) // one less
 		o.states[from], o.states[to] = x, y
@@ -178,31 +165,21 @@ func (a *Analyzer) tryContinue(n uint32, p *place, seg *flows.Segment) bool {
 func (a *Analyzer) canStore(o *ordinary, seg *flows.Segment, id uint64) bool {
 	passed, packets := seg.Time-o.lastAt, seg.Packet-id
 	if opt := &seg.Options; opt.HasTimestamp {
-		last := o.stamps[sender(seg)]
+		last := o.LastTSVal(sender(seg))
 		if opt.TSVal == 0 || last != 0 && int32(opt.TSVal-last) < 0 { // RFC 7323 §5.3
 			return false
 		}
 	}
-	return o.count < maxLines && passed >= 0 && passed < 1<<(8*timeBytes) && packets >= uint64(o.packets) &&
+	return o.Count < lines.Most && passed >= 0 && passed <= lines.MostPassed && packets >= uint64(o.packets) &&
 		packets <= math.MaxUint32 && a.clock-seg.Time <= math.MaxUint32 && seg.Window != 0 &&
-		seg.Checksum != flows.ChecksumWrong && fits(seg)
+		seg.Checksum != flows.ChecksumWrong && lines.Fits(seg)
 }
 
 // write stores the line of a segment after the others.
 func (a *Analyzer) write(o *ordinary, seg *flows.Segment, id uint64, behind uint16) {
-	l := line{passed: uint64(seg.Time - o.lastAt), packets: uint32(seg.Packet-id) - o.packets, behind: behind}
-	l.set(seg)
-	var written code
-	for b := written[:o.coding.write(&written, &l)]; len(b) > 0; {
-		if o.used == blockBytes {
-			n := a.table.blocks.Take()
-			a.table.blocks.At(n).before = o.last
-			o.last, o.used = n, 0
-		}
-		n := copy(a.table.blocks.At(o.last).bytes[o.used:], b)
-		o.used, b = o.used+uint8(n), b[n:]
-	}
-	o.count++
+	l := lines.Line{Passed: uint64(seg.Time - o.lastAt), Packets: uint32(seg.Packet-id) - o.packets, Behind: behind}
+	l.Set(seg)
+	a.table.chains.Append(&o.Chain, &l)
 	o.lastAt, o.packets, o.late = seg.Time, uint32(seg.Packet-id), uint32(a.clock-seg.Time)
 }
 
@@ -210,20 +187,12 @@ func (a *Analyzer) write(o *ordinary, seg *flows.Segment, id uint64, behind uint
 func (t *table) read(o *ordinary, to *stored) {
 	to.attempt = attempt{}
 	t.attempts.read(o.asked, &to.attempt)
-	first := mostBlocks
-	for n := o.last; n != 0; n = t.blocks.At(n).before {
-		first--
-		*(*[blockBytes]byte)(t.written[first*int(blockBytes):]) = t.blocks.At(n).bytes
-	}
-	var k coding
-	k.begin(&to.syn)
-	b := t.written[first*int(blockBytes):]
+	t.chains.Read(&o.Chain, &to.syn, &to.lines)
 	server := 1 - to.opener()
 	to.irs = o.next[server] - 1
-	for i := range to.lines[:o.count] {
-		l := &to.lines[i]
-		if b = k.read(b, l); i > 0 && l.sender() == server {
-			to.irs -= uint32(l.len) + uint32(l.flags&uint8(flows.FIN))
+	for i := 1; i < int(o.Count); i++ {
+		if l := &to.lines[i]; l.Sender() == server {
+			to.irs -= uint32(l.Len) + uint32(l.Flags()&flows.FIN)
 		}
 	}
 }
@@ -235,15 +204,15 @@ func (o *ordinary) eachLine(written *stored, seg *flows.Segment, visit func(*flo
 	var next [2]uint32
 	next[client], next[1-client] = written.seq+1, written.irs
 	*seg = flows.Segment{Key: written.key, Packet: written.packet, Time: written.at}
-	for i := range o.count {
+	for i := range o.Count {
 		l := &written.lines[i]
-		l.read(seg)
-		from, behind := sender(seg), uint32(l.behind)
+		l.Read(seg)
+		from, behind := sender(seg), uint32(l.Behind)
 		if i == 0 {
 			behind = 0
 		}
-		seg.Time += int64(l.passed)
-		seg.Packet += uint64(l.packets)
+		seg.Time += int64(l.Passed)
+		seg.Packet += uint64(l.Packets)
 		seg.Seq, seg.Ack = next[from], next[1-from]-behind
 		if next[from] += seg.Len; seg.Flags&(flows.SYN|flows.FIN) != 0 {
 			next[from]++
@@ -306,7 +275,19 @@ func (a *Analyzer) nextOf(kind eventKind, e *attempt) *event {
 }
 
 // opener returns the end that sent the SYN.
-func (o *ordinary) opener() int { return int(o.marks >> 4 & 1) }
+func (o *ordinary) opener() int { return o.Opener() }
+
+// setClosing stores how many ns passed from the second FIN to what acknowledges it. An end then waits, and both have
+// acknowledged everything.
+func (o *ordinary) setClosing(ns uint32) { o.behind = [2]uint16{uint16(ns), uint16(ns >> 16)} }
+
+// closing returns what setClosing stored, or 0.
+func (o *ordinary) closing() uint32 {
+	if !o.isComplete() {
+		return 0
+	}
+	return uint32(o.behind[0]) | uint32(o.behind[1])<<16
+}
 
 // heard returns what the clock was at the last packet.
 func (o *ordinary) heard() int64 { return o.lastAt + int64(o.late) }
@@ -321,7 +302,7 @@ func (o *ordinary) standing() standing {
 func (o *ordinary) deadline(opt *Options) int64 {
 	switch {
 	case o.waits():
-		return o.lastAt - int64(o.closing) + 2*int64(opt.MSL)
+		return o.lastAt - int64(o.closing()) + 2*int64(opt.MSL)
 	case o.embryonic():
 		return o.heard() + int64(opt.EmbryonicLimit)
 	}
@@ -342,9 +323,7 @@ func (t *table) forget(n uint32) {
 		return // at the end nothing needs the room
 	}
 	o := t.ordinary.At(n)
-	for b := o.last; b != 0; b = t.blocks.At(b).before {
-		t.blocks.Drop(b)
-	}
+	t.chains.Drop(&o.Chain)
 	t.attempts.drop(o.asked)
 	t.ordinary.Drop(n)
 }
@@ -429,269 +408,6 @@ func (c *connection) countOrdinary(life *tcpstate.Ordinary, seg *flows.Segment) 
 	return true
 }
 
-// line is what is known of a segment. What it lacks follows from the segments before.
-type line struct {
-	passed               uint64 // ns since the segment before; in a SYN without ACK, SEG.ACK
-	packets              uint32 // since the segment before
-	digest, tsVal, tsEcr uint32
-	behind               uint16 // octets sent by its peer that it does not acknowledge; in a SYN, the MSS
-	len                  uint16 // in a SYN, the window scale, and which options it has
-	window, ipid         uint16
-	headers, ttl         uint8
-	flags, marks         uint8
-}
-
-// The bits of line.marks. The first two are the codepoint of ECN, the next two the checksum.
-const (
-	markFromB = 1 << (4 + iota)
-	markStamped
-	markCut
-	markAE
-)
-
-// The bits of line.len in a SYN, after those of the window scale.
-const (
-	optionMSS = 1 << (8 + iota)
-	optionWScale
-	optionSACK
-)
-
-// fits reports whether a line can hold a segment. Long segments and rare options do not fit.
-func fits(seg *flows.Segment) bool {
-	o := &seg.Options
-	if o.HasSACK || o.FastOpen || o.MPTCP != flows.NoMPTCP || o.Signed || o.Cut || seg.Headers >= 1<<8 {
-		return false
-	}
-	return seg.Flags.Has(flows.SYN) || seg.Len < 1<<16 && !o.HasMSS && !o.HasWScale && !o.SACKPermitted
-}
-
-// set stores a segment that fits, except passed, packets and behind. It writes each field to its final place: a
-// processor stalls when it copies in one piece what it has just written in several.
-func (l *line) set(seg *flows.Segment) {
-	o := &seg.Options
-	l.digest, l.tsVal, l.tsEcr, l.window, l.ipid = seg.Digest, o.TSVal, o.TSEcr, seg.Window, seg.IPID
-	l.headers, l.ttl, l.flags = uint8(seg.Headers), seg.TTL, uint8(seg.Flags)
-	l.marks = uint8(seg.ECN) | uint8(seg.Checksum)<<2 | uint8(bit(seg.FromB)*markFromB|
-		bit(o.HasTimestamp)*markStamped|bit(seg.Cut)*markCut|bit(seg.Flags.Has(flows.AE))*markAE)
-	if l.len = uint16(seg.Len); seg.Flags.Has(flows.SYN) {
-		l.behind, l.len = o.MSS, uint16(o.WScale)|bit(o.HasMSS)*optionMSS|bit(o.HasWScale)*optionWScale|
-			bit(o.SACKPermitted)*optionSACK
-	}
-}
-
-// bit is 1 for true.
-func bit(is bool) (n uint16) {
-	if is {
-		n = 1
-	}
-	return n
-}
-
-// read sets the fields of a segment that the line holds, except the text of a SYN.
-func (l *line) read(seg *flows.Segment) {
-	seg.FromB, seg.Cut = l.marks&markFromB != 0, l.marks&markCut != 0
-	seg.Flags = flows.Flags(l.flags)
-	if l.marks&markAE != 0 {
-		seg.Flags |= flows.AE
-	}
-	seg.Window, seg.Headers, seg.TTL, seg.IPID = l.window, uint16(l.headers), l.ttl, l.ipid
-	seg.ECN, seg.Checksum, seg.Digest = flows.ECN(l.marks&3), l.checksum(), l.digest
-	seg.Options = flows.Options{HasTimestamp: l.marks&markStamped != 0, TSVal: l.tsVal, TSEcr: l.tsEcr}
-	if !seg.Flags.Has(flows.SYN) {
-		seg.Len = uint32(l.len)
-		return
-	}
-	opt := &seg.Options
-	opt.MSS, opt.WScale = l.behind, uint8(l.len)
-	opt.HasMSS, opt.HasWScale, opt.SACKPermitted = l.len&optionMSS != 0, l.len&optionWScale != 0, l.len&optionSACK != 0
-}
-
-// options returns the options of a SYN.
-func (l *line) options() record.Options {
-	return record.Options{
-		MSS:           record.Count{Number: uint64(l.behind), Known: l.len&optionMSS != 0},
-		WScale:        record.Count{Number: uint64(uint8(l.len)), Known: l.len&optionWScale != 0},
-		SACKPermitted: l.len&optionSACK != 0, Timestamps: l.marks&markStamped != 0,
-	}
-}
-
-// sender returns the end that sent the segment.
-func (l *line) sender() int { return int(l.marks >> 4 & 1) }
-
-func (l *line) checksum() flows.Checksum { return flows.Checksum(l.marks >> 2 & 3) }
-
-// stampedZero reports whether the segment has a timestamp of 0.
-func (l *line) stampedZero() bool { return l.marks&markStamped != 0 && l.tsVal == 0 }
-
-// coding is what the next line of an ordinary connection is compared with. A line is stored as what differs from the
-// expected one, in some 15 bytes.
-type coding struct {
-	stamps       [2]uint32 // last TSval of each end, 0 for none
-	window, ipid [2]uint16 // last of each end
-	ttl          [2]uint8
-	headers      uint8 // last of both
-	marks        uint8 // of the SYN
-}
-
-// A connection of more than maxLines segments after its SYN is not short: the rules follow it from then on.
-const (
-	maxLines  = 16
-	lineBytes = 38 // that a line takes at most
-	timeBytes = 5  // that its time takes at most
-)
-
-// The first byte of a stored line: its sender, whether it has text, and which of its traits differ from the expected
-// ones. Then come the bytes of its packets, less one, and those of its time, less two. The time is in microseconds, but
-// nanoseconds if it takes five bytes.
-const (
-	codeText = 1 << (1 + iota)
-	codeUsual
-	codeRare
-	codePackets = 4
-	codeTime    = 6
-)
-
-// traits packs the fields that can be expected: those that lines of an end mostly share, and others.
-func (l *line) traits() (usual, rare uint64) {
-	return uint64(l.window) | uint64(l.ipid)<<16 | uint64(l.flags)<<32 | uint64(l.marks)<<40 |
-		uint64(l.headers)<<48 | uint64(l.ttl)<<56, uint64(l.tsEcr) | uint64(l.behind)<<32
-}
-
-// setTraits unpacks what traits packed.
-func (l *line) setTraits(usual, rare uint64) {
-	l.window, l.ipid, l.flags, l.marks = uint16(usual), uint16(usual>>16), uint8(usual>>32), uint8(usual>>40)
-	l.headers, l.ttl, l.tsEcr, l.behind = uint8(usual>>48), uint8(usual>>56), uint32(rare), uint16(rare>>32)
-}
-
-// begin begins with the SYN.
-func (k *coding) begin(syn *line) {
-	*k = coding{marks: syn.marks}
-	k.follow(syn)
-}
-
-// follow makes a line the last one.
-func (k *coding) follow(l *line) {
-	from := l.sender()
-	k.window[from], k.ipid[from], k.ttl[from], k.headers = l.window, l.ipid, l.ttl, l.headers
-	if l.marks&markStamped != 0 {
-		k.stamps[from] = l.tsVal
-	}
-}
-
-// expected returns the most likely traits of the next line of an end, with text or without.
-func (k *coding) expected(from, text uint8) (usual, rare uint64) {
-	l := line{window: k.window[from], ipid: k.ipid[from], headers: k.headers, ttl: k.ttl[from],
-		flags: uint8(flows.ACK) | text*uint8(flows.PSH), marks: k.marks&^markFromB | from*markFromB}
-	if l.ipid != 0 {
-		l.ipid++
-	}
-	if l.marks&markStamped != 0 {
-		l.tsEcr = k.stamps[1-from]
-	}
-	return l.traits()
-}
-
-// code is a stored line, and room to write its numbers in one piece.
-type code [lineBytes + 8]byte
-
-// write writes a line to b, and returns how many bytes it takes.
-func (k *coding) write(b *code, l *line) (n int) {
-	from, text := uint8(l.sender()), uint8(bit(l.len > 0))
-	usual, rare := l.traits()
-	x, y := k.expected(from, text)
-	b[0], n = from|text*codeText, 1
-	if usual != x {
-		b[0] |= codeUsual
-		n = b.putBytes(n, usual^x)
-	}
-	if rare != y {
-		b[0] |= codeRare
-		n = b.putBytes(n, rare^y)
-	}
-	time, size := l.passed, timeBytes
-	if micros := time / 1000; micros*1000 == time {
-		time, size = micros, max(2, (bits.Len64(micros)+7)/8)
-	}
-	packets := max(1, (bits.Len32(l.packets)+7)/8)
-	b[0] |= uint8(packets-1)<<codePackets | uint8(size-2)<<codeTime
-	n = b.put(n, time, size)
-	n = b.put(n, uint64(l.digest)|uint64(l.packets)<<32, 4+packets)
-	if text > 0 {
-		n += binary.PutUvarint(b[n:], uint64(l.len))
-	}
-	if l.marks&markStamped != 0 {
-		n += binary.PutUvarint(b[n:], uint64(l.tsVal-k.stamps[from]))
-	}
-	k.follow(l)
-	return n
-}
-
-// put writes the lower bytes of a number at n, and returns the place after them.
-func (b *code) put(n int, v uint64, size int) int {
-	binary.LittleEndian.PutUint64(b[n:], v)
-	return n + size
-}
-
-// putBytes writes which bytes of a number are not 0, and these.
-func (b *code) putBytes(n int, v uint64) int {
-	at, which := n, uint8(0)
-	for n++; v != 0; v &^= 0xff << (bits.TrailingZeros64(v) &^ 7) {
-		i := bits.TrailingZeros64(v) / 8
-		b[n], which = byte(v>>(8*i)), which|1<<i
-		n++
-	}
-	b[at] = which
-	return n
-}
-
-// read reads a line that write wrote at the beginning of b, and returns the bytes after it. At least eight must follow.
-func (k *coding) read(b []byte, l *line) []byte {
-	first := b[0]
-	b = b[1:]
-	from, text := first&1, first&codeText/codeText
-	usual, rare := k.expected(from, text)
-	if first&codeUsual != 0 {
-		d, rest := getBytes(b)
-		usual, b = usual^d, rest
-	}
-	if first&codeRare != 0 {
-		d, rest := getBytes(b)
-		rare, b = rare^d, rest
-	}
-	*l = line{}
-	l.setTraits(usual, rare)
-	size := int(first>>codeTime) + 2
-	if l.passed, b = get(b, size); size < timeBytes {
-		l.passed *= 1000
-	}
-	v, b := get(b, int(first>>codePackets&3)+5)
-	l.digest, l.packets = uint32(v), uint32(v>>32)
-	if text > 0 {
-		n, size := binary.Uvarint(b)
-		l.len, b = uint16(n), b[size:]
-	}
-	if l.marks&markStamped != 0 {
-		n, size := binary.Uvarint(b)
-		l.tsVal, b = k.stamps[from]+uint32(n), b[size:]
-	}
-	k.follow(l)
-	return b
-}
-
-// get reads what put wrote, and getBytes what putBytes wrote.
-func get(b []byte, size int) (v uint64, rest []byte) {
-	return binary.LittleEndian.Uint64(b) << (64 - 8*size) >> (64 - 8*size), b[size:]
-}
-
-func getBytes(b []byte) (v uint64, rest []byte) {
-	which, n := b[0], 1
-	for ; which != 0; which &= which - 1 {
-		v |= uint64(b[n]) << (8 * bits.TrailingZeros8(which))
-		n++
-	}
-	return v, b[n:]
-}
-
 // Most connections are ordinary up to their end, and a table shows only a few of them. With Options.Whole, such a
 // connection gets a brief record, just enough to decide whether it is needed whole. Its tracker adds it to the sums,
 // and puts its segments into the journal. The whole record is made from these if Whole asks for it.
@@ -756,17 +472,17 @@ func (t *ordinarySums) read(s *endedOrdinary) bool {
 	t.Segment(client, now, 0, false)
 	var next [2]uint32
 	next[client], next[server] = s.seq+1, s.irs
-	for i := range s.count {
+	for i := range s.Count {
 		l := &s.lines[i]
-		from, text, behind := l.sender(), uint32(l.len), uint32(l.behind)
-		fin := l.flags&uint8(flows.FIN) != 0
+		from, text, behind := l.Sender(), uint32(l.Len), uint32(l.Behind)
+		fin := l.Flags().Has(flows.FIN)
 		if i == 0 { // in a SYN-ACK these fields hold options
 			text, behind = 0, 0
 		}
-		now.At += int64(l.passed)
-		now.Packet += uint64(l.packets)
+		now.At += int64(l.Passed)
+		now.Packet += uint64(l.Packets)
 		now.Seq, now.Ack = tcpstate.Seq(next[from]), tcpstate.Seq(next[1-from]-behind)
-		if (l.marks^s.syn.marks)&markStamped != 0 || !t.Segment(from, now, text, fin) {
+		if l.Stamped() != s.syn.Stamped() || !t.Segment(from, now, text, fin) {
 			return false
 		}
 		if next[from] += text; i == 0 || fin {
@@ -778,7 +494,7 @@ func (t *ordinarySums) read(s *endedOrdinary) bool {
 		if from == client {
 			t.usage.Opened(now.At)
 		} else if i > 0 && t.ttl == 0 {
-			t.ttl = l.ttl
+			t.ttl = l.TTL()
 		}
 		if fin {
 			t.usage.Closed(now.At)
@@ -807,12 +523,12 @@ func (t *ordinarySums) fill(s *endedOrdinary, o *Options) {
 	if t.First != client {
 		w.Side = record.Server
 	}
-	r.Client.Packets, r.Server.Packets = 1, uint64(s.count) // their sum counts
+	r.Client.Packets, r.Server.Packets = 1, uint64(s.Count) // their sum counts
 	if s.by == record.EndTimeWaitExpired {
 		w.EndedBy = record.TimeWaitExpired
 	}
 	t.usage.Of(r, t.text[0]+t.text[1], &t.idleness)
-	s.usage, s.turns, s.options = r.Pattern, r.Exchanges.Number, s.syn.options()
+	s.usage, s.turns, s.options = r.Pattern, r.Exchanges.Number, s.syn.Options()
 }
 
 // stay adds up how long each end was in each state.
@@ -853,7 +569,7 @@ func (t *ordinarySums) tell(e *event, s *endedOrdinary) {
 	if e.servedAt == 0 || fin.At < e.servedAt {
 		e.servedAt = fin.At
 	}
-	if synAck := s.lines[0].ttl; distance.Differ(synAck, t.ttl) {
+	if synAck := s.lines[0].TTL(); distance.Differ(synAck, t.ttl) {
 		e.synAckTTL, e.serverTTL = synAck, t.ttl
 	}
 }
@@ -897,6 +613,6 @@ func (s *endedOrdinary) brief(r *record.Connection, e *event) {
 	r.Server.ISN, r.Server.ISNEvidence = record.Seq{Number: s.irs, Known: true}, record.Seen
 	h := &r.Handshake
 	h.Outcome, h.SynAt, h.SynPacket = record.OutcomeComplete, r.Start, record.PacketNumber(s.packet)
-	h.SynAckAt, h.SynAckPacket = record.Time(e.attempt.SynAckAt), record.PacketNumber(s.packet+uint64(synAck.packets))
+	h.SynAckAt, h.SynAckPacket = record.Time(e.attempt.SynAckAt), record.PacketNumber(s.packet+uint64(synAck.Packets))
 	r.Pattern, r.Exchanges = s.usage, record.Count{Number: s.turns, Known: true}
 }

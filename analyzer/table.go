@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
+	"github.com/tcplife/tcplife/analyzer/internal/lines"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -24,8 +25,7 @@ type table struct {
 	awake    pool
 	attempts attempts
 	ordinary store.Slabs[ordinary]
-	blocks   store.Slabs[block] // of the ordinary connections
-	written  [mostBlocks*int(blockBytes) + 8]byte
+	chains   lines.Chains // of the ordinary connections
 }
 
 // bucket is one entry of the index.
@@ -168,7 +168,7 @@ func (t *table) load(n uint32) uint32 {
 		return t.attempts.load(p.where)
 	case kindOrdinary:
 		o := t.ordinary.At(p.where)
-		return t.attempts.load(o.asked) + t.blocks.At(o.last).before
+		return t.attempts.load(o.asked) + t.chains.Before(o.LastBlock())
 	case kindResting:
 		return uint32(t.arena.Head(p.where)[0])
 	}
@@ -184,14 +184,14 @@ func (t *table) prefetchEnds(list []uint64) {
 	for _, o := range list {
 		t.load(uint32(o))
 		if p := t.places.At(uint32(o)); p.kind == kindOrdinary {
-			t.loading = append(t.loading, t.ordinary.At(p.where).last)
+			t.loading = append(t.loading, t.ordinary.At(p.where).LastBlock())
 		}
 	}
 	for left := len(t.loading); left > 0; {
 		left = 0
 		for i, n := range t.loading {
 			if n != 0 {
-				t.loading[i], left = t.blocks.At(n).before, left+1
+				t.loading[i], left = t.chains.Before(n), left+1
 			}
 		}
 	}
@@ -335,7 +335,7 @@ const spareShare = 8
 
 // spare returns how many bytes of that memory are unused.
 func (t *table) spare() uint64 {
-	return t.attempts.slim.Spare() + t.attempts.wide.Spare() + t.ordinary.Spare() + t.blocks.Spare() + t.arena.Spare()
+	return t.attempts.slim.Spare() + t.attempts.wide.Spare() + t.ordinary.Spare() + t.chains.Spare() + t.arena.Spare()
 }
 
 // squeeze frees unused memory.
@@ -357,12 +357,8 @@ func (t *table) squeeze() {
 		where(kindAttempt)(move)
 		of(kindOrdinary)(func(p *place) { move(&t.ordinary.At(p.where).asked) })
 	})
-	t.blocks.Squeeze(func(move func(*uint32)) {
-		of(kindOrdinary)(func(p *place) {
-			for n := &t.ordinary.At(p.where).last; *n != 0; n = &t.blocks.At(*n).before {
-				move(n)
-			}
-		})
+	t.chains.Squeeze(func(visit func(*lines.Chain)) {
+		of(kindOrdinary)(func(p *place) { visit(&t.ordinary.At(p.where).Chain) })
 	})
 	t.arena.Squeeze(where(kindResting))
 }

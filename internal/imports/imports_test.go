@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 
 	"analyzer/internal/distance": {"analyzer/internal/store", "analyzer/record", "flows"},
 	"analyzer/internal/isn":      {},
+	"analyzer/internal/lines":    {"analyzer/internal/store", "analyzer/record", "flows"},
 
 	"analyzer/internal/store":  {},
 	"analyzer/internal/offers": {"analyzer/internal/store", "analyzer/record", "flows"},

@@ -11,8 +11,6 @@ var settings = map[string]string{
 
 	"analyzer awakeLimit":       "how many connections are awake: resting changes nothing",
 	"analyzer/course placeBits": "more than a stretch has segments",
-	"analyzer maxLines":         "how many segments are stored before the rules read them",
-	"analyzer timeBytes":        "how far apart they may be: for others the rules read the stored ones first",
 	"analyzer reserve * 2":      "room for incarnations that cannot be so many",
 	"analyzer reserve / 2": "a segment wakes four incarnations at most and ends one before it begins another: half " +
 		"the room will do",
@@ -38,6 +36,16 @@ var settings = map[string]string{
 	"analyzer/internal/distance initial[1] * 2": "a TTL has eight bits",
 	"analyzer/internal/distance initial[2] * 2": "a TTL has eight bits",
 	"analyzer/internal/distance usual * 2":      "there are no more initial TTLs",
+
+	"analyzer/internal/lines Most":       "how many segments are stored before the rules read them",
+	"analyzer/internal/lines timeBytes":  "how far apart they may be: for others the rules read the stored ones first",
+	"analyzer/internal/lines blockBytes": "how much room is taken at once",
+	"analyzer/internal/lines spill * 2":  "more room than a number needs",
+	"analyzer/internal/lines ipidAt":     "where a field stands in a word",
+	"analyzer/internal/lines flagsAt":    "where a field stands in a word",
+	"analyzer/internal/lines marksAt":    "where a field stands in a word",
+	"analyzer/internal/lines headersAt":  "where a field stands in a word",
+	"analyzer/internal/lines ttlAt":      "where a field stands in a word",
 
 	"analyzer/internal/store apart": "how near a number must be to take the place of another one; it is " +
 		"restored in full",

@@ -1,4 +1,4 @@
-package analyzer
+package lines
 
 import (
 	"math/rand/v2"
@@ -35,14 +35,14 @@ func TestLinesKeepSegments(t *testing.T) {
 			opt.MSS, opt.WScale = 0, 0
 		}
 		seg.Len %= 1 << 17
-		var l line
-		whole := fits(&seg)
-		l.set(&seg)
+		var l Line
+		whole := Fits(&seg)
+		l.Set(&seg)
 		back := flows.Segment{Packet: seg.Packet, Time: seg.Time, Key: seg.Key, Seq: seg.Seq, Ack: seg.Ack}
 		if seg.Flags.Has(flows.SYN) {
 			back.Len = seg.Len
 		}
-		l.read(&back)
+		l.Read(&back)
 		switch {
 		case whole && back != seg:
 			t.Fatalf("seed %d: written\n%+v\nread\n%+v", seed, seg, back)
