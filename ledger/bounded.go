@@ -12,60 +12,96 @@ type bounded[K comparable, V any] struct {
 	weight  func(*V) weight
 	compare func(_, _ *K) int // of equal weights the lesser key stays; 0 only if the keys are equal
 
-	values  map[K]*V
+	places  map[K]int // indexes of entries
+	entries []entry[K, V]
 	leftOut uint64 // dropped entries
 }
 
-// entry has its weight, because computing it for each comparison would take most of the time.
 type entry[K comparable, V any] struct {
-	key    K
-	value  *V
-	weight weight
+	key   K
+	value V
 }
 
 // weight is compared by its first number, then by its second.
 type weight [2]uint64
 
-// of returns the value of a key, and adds one if there is none.
+// of returns the value of a key, and adds one if there is none. It is valid until the next call.
 func (b *bounded[K, V]) of(key K) *V {
-	v := b.values[key]
-	if v != nil {
+	if v := b.find(key); v != nil {
 		return v
 	}
-	if len(b.values) >= 4*b.limit {
+	if len(b.entries) >= 4*b.limit {
 		b.trim()
 	}
-	if b.values == nil {
-		b.values = map[K]*V{}
+	if b.places == nil {
+		b.places = map[K]int{}
 	}
-	v = new(V)
-	b.values[key] = v
-	return v
+	n := len(b.entries)
+	b.places[key] = n
+	b.entries = append(b.entries, entry[K, V]{key: key})
+	return &b.entries[n].value
+}
+
+// find returns the value of a key, or nil. It is valid until the next call of of.
+func (b *bounded[K, V]) find(key K) *V {
+	if n, known := b.places[key]; known {
+		return &b.entries[n].value
+	}
+	return nil
 }
 
 // trim keeps at most limit entries.
 func (b *bounded[K, V]) trim() {
-	all := b.all()
-	if len(all) <= b.limit {
+	if len(b.entries) <= b.limit {
 		return
 	}
+	all := b.weighed()
 	b.part(all, b.limit)
-	for _, e := range all[b.limit:] {
-		delete(b.values, e.key)
-		b.leftOut++
+	keep := make([]bool, len(all))
+	for _, w := range all[:b.limit] {
+		keep[w.place] = true
 	}
+	clear(b.places)
+	n := 0
+	for i := range b.entries {
+		if keep[i] {
+			b.entries[n] = b.entries[i]
+			b.places[b.entries[n].key] = n
+			n++
+		}
+	}
+	b.leftOut += uint64(len(b.entries) - n)
+	clear(b.entries[n:])
+	b.entries = b.entries[:n]
+}
+
+// weighed is the weight and the key of an entry, because looking them up for each comparison would take most of the
+// time.
+type weighed[K comparable] struct {
+	weight weight
+	key    K
+	place  int // in entries
+}
+
+func (b *bounded[K, V]) weighed() []weighed[K] {
+	all := make([]weighed[K], len(b.entries))
+	for n := range b.entries {
+		e, w := &b.entries[n], &all[n]
+		w.weight, w.key, w.place = b.weight(&e.value), e.key, n
+	}
+	return all
 }
 
 // part moves the n heaviest entries to the front, in any order, by Hoare's quickselect.
-func (b *bounded[K, V]) part(entries []*entry[K, V], n int) {
+func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	for len(entries) > 1 && 0 < n && n < len(entries) {
 		pivot := entries[len(entries)/2]
 		i, j := 0, len(entries)-1
 		for i <= j {
-			for b.heavier(entries[i], pivot) < 0 {
+			for b.heavier(&entries[i], &pivot) < 0 {
 				i++
 			}
-			for b.heavier(pivot, entries[j]) < 0 {
+			for b.heavier(&pivot, &entries[j]) < 0 {
 				j--
 			}
 			if i <= j {
@@ -84,19 +120,8 @@ func (b *bounded[K, V]) part(entries []*entry[K, V], n int) {
 	}
 }
 
-// all returns the entries, in any order. Pointers to them are sorted, because they are long.
-func (b *bounded[K, V]) all() []*entry[K, V] {
-	entries, all := make([]entry[K, V], len(b.values)), make([]*entry[K, V], 0, len(b.values))
-	for key, v := range b.values {
-		e := &entries[len(all)]
-		e.key, e.value, e.weight = key, v, b.weight(v)
-		all = append(all, e)
-	}
-	return all
-}
-
 // heavier is negative if x is kept rather than y.
-func (b *bounded[K, V]) heavier(x, y *entry[K, V]) int {
+func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
 	switch v, w := &x.weight, &y.weight; {
 	case v[0] != w[0]:
 		return cmp.Compare(w[0], v[0])
@@ -106,9 +131,17 @@ func (b *bounded[K, V]) heavier(x, y *entry[K, V]) int {
 	return b.compare(&x.key, &y.key)
 }
 
-// sorted returns the entries, heaviest first.
+// sorted returns the entries, heaviest first. They are valid until the next call of of.
 func (b *bounded[K, V]) sorted() []*entry[K, V] {
-	all := b.all()
-	slices.SortFunc(all, b.heavier)
-	return all
+	all := b.weighed()
+	order := make([]*weighed[K], len(all))
+	for i := range all {
+		order[i] = &all[i]
+	}
+	slices.SortFunc(order, b.heavier)
+	entries := make([]*entry[K, V], len(order))
+	for i, w := range order {
+		entries[i] = &b.entries[w.place]
+	}
+	return entries
 }

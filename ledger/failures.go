@@ -172,7 +172,7 @@ func (l *notClosing) summarize(s *record.Summary) {
 	l.sides.trim()
 	s.NotClosing = []record.NotClosing{}
 	for _, e := range l.sides.sorted() {
-		n := *e.value
+		n := e.value
 		n.Host.IP = e.key.host.Addr()
 		if port := e.key.host.Port(); e.key.side == record.Server {
 			n.Host.Port = &port

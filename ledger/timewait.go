@@ -139,7 +139,7 @@ func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, 
 			t.totals.Held--
 		}
 	}
-	account := t.pairs.values[pairOf(client, server)]
+	account := t.pairs.find(pairOf(client, server))
 	if account == nil {
 		return // the pair has been dropped
 	}

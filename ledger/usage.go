@@ -49,7 +49,7 @@ func (u *usage) summarize(s *record.Summary) {
 	u.servers.trim()
 	s.Usage = []record.Usage{}
 	for _, e := range u.servers.sorted() {
-		v, port := e.value, e.key.Port()
+		v, port := &e.value, e.key.Port()
 		r := record.Usage{
 			Server: record.Target{IP: e.key.Addr(), Port: &port}, Connections: v.connections, Exchanges: v.exchanges,
 			ByPattern: map[string]uint64{}, First: v.first, Last: v.last,
