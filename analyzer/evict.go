@@ -22,11 +22,21 @@ func (a *Analyzer) footprint() uint64 {
 		uint64(a.table.awake.live())*uint64(unsafe.Sizeof(connection{}))
 }
 
+// With roomForMany bytes of MaxMemory left, it need not be checked for the next manySegments.
+const (
+	roomForMany  = 4 << 20
+	manySegments = 64
+)
+
 // bound evicts records until the rest is within the limits.
 func (a *Analyzer) bound() {
 	o := &a.options
-	if o.MaxConnections == 0 && o.MaxMemory == 0 {
+	if a.evictions.unchecked > 0 {
+		a.evictions.unchecked--
 		return
+	}
+	if o.MaxConnections == 0 && (o.MaxMemory == 0 || a.footprint()+roomForMany < o.MaxMemory) {
+		a.evictions.unchecked = manySegments
 	}
 	for a.exceeds(o.MaxConnections, o.MaxMemory) && a.evict() {
 		a.evictions.short = true
@@ -42,10 +52,11 @@ func (a *Analyzer) bound() {
 
 // evictions remembers which connections were evicted.
 type evictions struct {
-	short   bool     // room has been short since the last eviction
-	seeds   [2]seeds // of their hashes
-	tags    store.Recent
-	skipped uint64 // segments that were not followed
+	unchecked int      // segments that may come before the limits are checked
+	short     bool     // room has been short since the last eviction
+	seeds     [2]seeds // of their hashes
+	tags      store.Recent
+	skipped   uint64 // segments that were not followed
 }
 
 // evictionsShare is the fraction of MaxMemory, one in evictionsShare, that remembers the evicted connections.

@@ -11,6 +11,8 @@ var settings = map[string]string{
 
 	"analyzer awakeLimit":       "how many connections are awake: resting changes nothing",
 	"analyzer/course placeBits": "more than a stretch has segments",
+	"analyzer manySegments":     "how many segments come between two looks at the memory",
+	"analyzer roomForMany":      "how much memory must be left for that",
 	"analyzer reserve * 2":      "room for incarnations that cannot be so many",
 	"analyzer reserve / 2": "a segment wakes four incarnations at most and ends one before it begins another: half " +
 		"the room will do",
