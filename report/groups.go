@@ -127,10 +127,16 @@ func (g *group) add(c *record.Connection) {
 	}
 }
 
+// groupLegend explains the columns of the table of groups.
+var groupLegend = []string{
+	"ERRORS, WARNINGS: connections by their worst finding; CLOSED: by both FINs",
+	"RETR: retransmitted packets; RTT: of the handshakes, median and 99th percentile",
+}
+
 // section is the table of groups: those with errors first, then those with warnings, then by size.
 func (g *groups) section(top int) section {
 	s := section{title: strings.ToUpper(g.by) + "S", grid: groupGrid(strings.ToUpper(g.by)),
-		note: "of " + text.Counted(g.total, "connection"), elsewhere: "--top 0 shows all"}
+		note: "of " + text.Counted(g.total, "connection"), elsewhere: "--top 0 shows all", after: groupLegend}
 	list := make([]*group, 0, len(g.groups)+1)
 	for _, one := range g.groups {
 		list = append(list, one)
