@@ -210,8 +210,8 @@ func (s *schemer) property(f *field) (object, error) {
 		return object{{"const", f.value}, {"description", "The kind of the record."}}, nil
 	case f.value != "" && f.json == "schema":
 		return object{{"const", json.Number(f.value)}, {"description",
-			"The number of the record's format. It changes only when a name or a meaning does; members may be added " +
-				"without."}}, nil
+			"The number of the record's format. It changes when a name or a meaning does, not when a field is " +
+				"added."}}, nil
 	case f.value != "":
 		return describe(object{{"const", f.value}}), nil
 	}

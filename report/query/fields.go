@@ -165,6 +165,7 @@ type schema struct {
 	Type        typeNames  `json:"type"`
 	Description string     `json:"description"`
 	Enum        []string   `json:"enum"`
+	Const       any        `json:"const"` // a string or an integer
 	OneOf       []*schema  `json:"oneOf"`
 	Items       *schema    `json:"items"`
 	Properties  properties `json:"properties"`
@@ -231,6 +232,11 @@ func (r schemaReader) kind(name string, s *schema) *kind {
 		}
 	case len(s.Enum) > 0:
 		k.is = isText
+	case s.Const != nil:
+		k.is, k.whole = isNumber, true
+		if _, is := s.Const.(string); is { // --on compares it with the words of all events
+			k.is, k.whole = isText, false
+		}
 	case len(s.Type) > 2: // anything
 	case len(s.Type) > 0:
 		k.null = len(s.Type) == 2
