@@ -5,6 +5,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
 )
 
 // Live counts what is followed now, without conclusions from silence: a client that will turn out unanswered is still
@@ -102,7 +103,10 @@ func (a *Analyzer) peek(n uint32) *connection {
 		a.expand(&a.scratch, &e)
 		return &a.scratch
 	case p.kind == kindOrdinary:
-		a.read(&a.scratch, a.table.ordinary.At(p.where))
+		o := a.table.ordinary.At(p.where)
+		if !a.tryComplete(&a.scratch, o) {
+			a.read(&a.scratch, o)
+		}
 		return &a.scratch
 	}
 	return a.newest(n)
@@ -152,12 +156,17 @@ func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
 			c.timeWaits(r, &a.options, i, at, by)
 		}
 	}
-	client, server := c.key.AddrPortA(), c.key.AddrPortB()
-	if c.opener == 1 {
+	setSocketsOf(r, &c.key, c.opener)
+	a.tell(timeWaitsEnd, &event{})
+}
+
+// setSocketsOf sets the addresses and ports of a record.
+func setSocketsOf(r *record.Connection, k *flows.Key, opener int) {
+	client, server := k.AddrPortA(), k.AddrPortB()
+	if opener == 1 {
 		client, server = server, client
 	}
 	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
-	a.tell(timeWaitsEnd, &event{})
 }
 
 // closed reports whether the connection is closed, except for TIME_WAIT and segments under way.

@@ -336,13 +336,22 @@ func (a *Analyzer) judgeWhole(n uint32) {
 		return
 	}
 	o, c := a.table.ordinary.At(p.where), a.table.awake.take()
-	var written stored
-	a.table.read(o, &written)
-	if !a.buildComplete(c, o, &written) {
-		a.table.awake.release(c) // the rules may find more in it
+	if !a.tryComplete(c, o) {
+		a.table.awake.release(c)
 		return
 	}
 	a.replace(n, c)
+}
+
+// tryComplete makes c what the rules would make of a connection that was ordinary up to two acknowledged FINs. It
+// returns false if it is no such connection, or if the rules may find more in it.
+func (a *Analyzer) tryComplete(c *connection, o *ordinary) bool {
+	if !o.isComplete() {
+		return false
+	}
+	var written stored
+	a.table.read(o, &written)
+	return a.buildComplete(c, o, &written)
 }
 
 // isComplete reports whether both FINs were sent and acknowledged.
@@ -424,34 +433,49 @@ type endedOrdinary struct {
 	stored
 }
 
-// endBriefly ends the record at a place for a reason, if a brief record can suffice. Otherwise it does nothing.
+// endBriefly ends the record at a place for a reason, if a brief record can suffice, or if the whole one was reported
+// when the connection closed. Otherwise it does nothing.
 func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	p := a.table.places.At(n)
-	if a.options.Whole == nil || p.kind != kindOrdinary {
+	if p.kind != kindOrdinary || a.options.Whole == nil && !a.options.AtClose {
 		return false
 	}
 	o := a.table.ordinary.At(p.where)
-	if !o.isComplete() || a.options.AtClose {
+	if !o.isComplete() {
 		return false
 	}
 	s := a.nextEnded()
 	s.ordinary, s.at, s.by = *o, at, by
 	a.table.read(o, &s.stored)
 	t := &a.ordinarySums
-	if !s.key.Hosts() || !t.read(s) || t.usage.Silence(at) > 0 {
+	if !t.read(s) || !a.options.AtClose && (!s.key.Hosts() || t.usage.Silence(at) > 0) {
 		return false
 	}
 	t.fill(s, &a.options)
-	a.sums.Sum(&t.record)
-	t.stay(s, a.sums)
-	e := a.next(briefEnds)
-	t.tell(e, s)
 	o.standing().count(&a.live, ^uint64(0)) // one less
 	where := p.where
 	a.table.remove(&s.key, n)
 	a.table.forget(where)
+	if a.options.AtClose {
+		a.tellStay(s)
+		var e event
+		t.tell(&e, s)
+		a.tell(attemptEnds, &e)
+		return true
+	}
+	a.sums.Sum(&t.record)
+	t.stay(s, a.sums)
+	e := a.next(briefEnds)
+	t.tell(e, s)
 	a.enter(e)
 	return true
+}
+
+// tellStay adds to the totals how a TIME_WAIT ended that was running when the connection was reported.
+func (a *Analyzer) tellStay(s *endedOrdinary) {
+	a.record.TimeWait = append(a.record.TimeWait[:0], s.stay)
+	setSocketsOf(a.record, &s.key, s.ordinary.opener())
+	a.tell(timeWaitsEnd, &event{})
 }
 
 // ordinarySums is what the segments of an ended ordinary connection add up to.
@@ -599,16 +623,11 @@ func (a *Analyzer) whole(s *endedOrdinary) *record.Connection {
 
 // brief fills in the brief record of s.
 func (s *endedOrdinary) brief(r *record.Connection, e *event) {
-	client := s.ordinary.opener()
-	addr, peer := s.key.AddrPortA(), s.key.AddrPortB()
-	if client == 1 {
-		addr, peer = peer, addr
-	}
+	setSocketsOf(r, &s.key, s.ordinary.opener())
 	synAck := &s.lines[0]
 	r.ID, r.Start, r.Ended, r.EndedBy = s.packet, record.Time(s.attempt.at), record.Time(s.at), s.by
 	r.TimeWait, r.Findings = append(r.TimeWait[:0], s.stay), r.Findings[:0]
-	r.Client.IP, r.Client.Port, r.Client.Options = addr.Addr(), addr.Port(), &s.options
-	r.Server.IP, r.Server.Port = peer.Addr(), peer.Port()
+	r.Client.Options = &s.options
 	r.Client.ISN, r.Client.ISNEvidence = record.Seq{Number: s.seq, Known: true}, record.Seen
 	r.Server.ISN, r.Server.ISNEvidence = record.Seq{Number: s.irs, Known: true}, record.Seen
 	h := &r.Handshake
