@@ -17,6 +17,7 @@ type outlet struct {
 
 	mu      sync.Mutex
 	waiting [][]byte // blocks of outletBlock bytes, except the last
+	written []byte   // a block that can be filled again; nil: none
 	size    int      // waiting bytes, including those that are being written
 	begun   chan struct{}
 	moved   chan struct{} // the reader has taken something, or there was an error
@@ -46,7 +47,7 @@ func (o *outlet) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		last := len(o.waiting) - 1
 		if last < 0 || len(o.waiting[last]) == outletBlock {
-			o.waiting = append(o.waiting, nil)
+			o.waiting = append(o.waiting, o.block())
 			last++
 		}
 		n := min(len(rest), outletBlock-len(o.waiting[last]))
@@ -56,6 +57,15 @@ func (o *outlet) Write(p []byte) (int, error) {
 	o.size += len(p)
 	signalOnce(o.begun)
 	return len(p), nil
+}
+
+// block returns an empty block.
+func (o *outlet) block() []byte {
+	b := o.written
+	if o.written = nil; b == nil {
+		b = make([]byte, 0, outletBlock)
+	}
+	return b[:0]
 }
 
 // signalOnce makes a channel of capacity one readable.
@@ -68,7 +78,7 @@ func signalOnce(c chan struct{}) {
 
 // write writes the queued text, until the process ends.
 func (o *outlet) write() {
-	defer fault.Catch(new(uint64), func(f *fault.Error) { o.ended(0, f) })
+	defer fault.Catch(new(uint64), func(f *fault.Error) { o.ended(nil, f) })
 	for range o.begun {
 		for {
 			block := o.next()
@@ -76,15 +86,16 @@ func (o *outlet) write() {
 				break
 			}
 			_, err := o.w.Write(block)
-			o.ended(len(block), err)
+			o.ended(block, err)
 		}
 	}
 }
 
-// ended records that n bytes are written, or that nothing will be written any more.
-func (o *outlet) ended(n int, err error) {
+// ended records that a block is written, or that nothing will be written any more.
+func (o *outlet) ended(block []byte, err error) {
 	o.mu.Lock()
-	o.size -= n
+	o.size -= len(block)
+	o.written = block
 	if o.failed = err; err != nil {
 		o.waiting, o.size = nil, 0
 	}
