@@ -290,7 +290,9 @@ func (b *bench) soak(length time.Duration, connections float64) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d packets taken, %d dropped, %d records shed\n", taken, dropped, shed)
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	fmt.Printf("%d packets taken, %d dropped, %d records shed; %d ns of processor time a packet\n", taken, dropped,
+		shed, uint64(used)/max(taken, 1))
 	half := memory[samples/2-1]
 	if last := slices.Max(memory[samples*3/4:]); float64(last) > 1.1*float64(half) {
 		return fmt.Errorf("memory grew from %d MiB after half the time to %d MiB", half>>10, last>>10)
