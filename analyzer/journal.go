@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/tcplife/tcplife/analyzer/course"
-
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/offers"
 	"github.com/tcplife/tcplife/analyzer/record"
