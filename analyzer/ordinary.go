@@ -200,7 +200,7 @@ func (t *table) read(o *ordinary, to *stored) {
 // eachLine calls visit with each stored segment after the SYN, until visit returns false. It reports whether visit
 // never did. Each time the segment is in seg.
 func (o *ordinary) eachLine(written *stored, seg *flows.Segment, visit func(*flows.Segment) bool) bool {
-	client := o.opener()
+	client := o.Opener()
 	var next [2]uint32
 	next[client], next[1-client] = written.seq+1, written.irs
 	*seg = flows.Segment{Key: written.key, Packet: written.packet, Time: written.at}
@@ -274,9 +274,6 @@ func (a *Analyzer) nextOf(kind eventKind, e *attempt) *event {
 	return told
 }
 
-// opener returns the end that sent the SYN.
-func (o *ordinary) opener() int { return o.Opener() }
-
 // setClosing stores how many ns passed from the second FIN to what acknowledges it. An end then waits, and both have
 // acknowledged everything.
 func (o *ordinary) setClosing(ns uint32) { o.behind = [2]uint16{uint16(ns), uint16(ns >> 16)} }
@@ -294,7 +291,7 @@ func (o *ordinary) heard() int64 { return o.lastAt + int64(o.late) }
 
 // standing returns how the connection is counted in Live.
 func (o *ordinary) standing() standing {
-	client := o.opener()
+	client := o.Opener()
 	return standing{counted: true, client: uint8(o.states[client]) + 1, server: uint8(o.states[1-client]) + 1}
 }
 
@@ -315,7 +312,7 @@ func (o *ordinary) waits() bool {
 }
 
 // embryonic reports whether the handshake is not complete.
-func (o *ordinary) embryonic() bool { return o.states[o.opener()] == tcpstate.SynSent }
+func (o *ordinary) embryonic() bool { return o.states[o.Opener()] == tcpstate.SynSent }
 
 // forget frees an ordinary connection, and what it is stored as.
 func (t *table) forget(n uint32) {
@@ -363,7 +360,7 @@ func (o *ordinary) isComplete() bool {
 // buildComplete makes c what the rules would make of a complete connection. It returns false if they may find more in
 // it.
 func (a *Analyzer) buildComplete(c *connection, o *ordinary, written *stored) bool {
-	client, server := o.opener(), 1-o.opener()
+	client, server := o.Opener(), 1-o.Opener()
 	var syn flows.Segment
 	written.segment(&syn)
 	life := &a.life
@@ -474,7 +471,7 @@ func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 // tellStay adds to the totals how a TIME_WAIT ended that was running when the connection was reported.
 func (a *Analyzer) tellStay(s *endedOrdinary) {
 	a.record.TimeWait = append(a.record.TimeWait[:0], s.stay)
-	setSocketsOf(a.record, &s.key, s.ordinary.opener())
+	setSocketsOf(a.record, &s.key, s.Opener())
 	a.tell(timeWaitsEnd, &event{})
 }
 
@@ -490,7 +487,7 @@ type ordinarySums struct {
 
 // read reads the segments of s. It returns false if the rules may find more in them.
 func (t *ordinarySums) read(s *endedOrdinary) bool {
-	client, server := s.ordinary.opener(), 1-s.ordinary.opener()
+	client, server := s.Opener(), 1-s.Opener()
 	t.Ordinary, t.usage, t.text, t.ttl = tcpstate.Ordinary{Opener: client}, usage.Usage{}, [2]uint64{}, 0
 	now := tcpstate.Passed{At: s.attempt.at, Packet: s.packet, Seq: tcpstate.Seq(s.seq)}
 	t.Segment(client, now, 0, false)
@@ -623,7 +620,7 @@ func (a *Analyzer) whole(s *endedOrdinary) *record.Connection {
 
 // brief fills in the brief record of s.
 func (s *endedOrdinary) brief(r *record.Connection, e *event) {
-	setSocketsOf(r, &s.key, s.ordinary.opener())
+	setSocketsOf(r, &s.key, s.Opener())
 	synAck := &s.lines[0]
 	r.ID, r.Start, r.Ended, r.EndedBy = s.packet, record.Time(s.attempt.at), record.Time(s.at), s.by
 	r.TimeWait, r.Findings = append(r.TimeWait[:0], s.stay), r.Findings[:0]

@@ -95,7 +95,7 @@ func (c *Chain) expected(from, text int) Traits {
 		Traits(c.headers)<<headersAt | Traits(c.ttl[from])<<ttlAt
 }
 
-// echo returns the most likely TSEcr of an end's next line with certain traits.
+// echo returns the most likely TSEcr of the next line of an end.
 func (c *Chain) echo(from int) uint64 {
 	if Traits(c.marks)<<marksAt&stamped != 0 {
 		return uint64(c.stamps[1-from])
